@@ -1,0 +1,21 @@
+package index
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"mail2graph/bridge/disk"
+)
+
+// acquire takes the lock of an index or returns ErrInUse at once: two processes would
+// hand out the same UIDs.
+func acquire(path string) (io.Closer, error) {
+	l, err := disk.Lock(path)
+	var held *disk.HeldError
+	if errors.As(err, &held) {
+		return nil, fmt.Errorf("%w by process %s (it locks %s): stop that process, or give this one a state_dir of its own",
+			ErrInUse, held.Process, held.Path)
+	}
+	return l, err
+}
