@@ -1,0 +1,98 @@
+package graphstore
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"mail2graph/bridge"
+)
+
+// batchPause is how long a service without $batch is not asked for it again: what
+// refused it may have been something on the way.
+const batchPause = time.Hour
+
+// batching is what a Client knows of $batch (graph/json-batching). Every Graph has it;
+// what stands in for one, or lets through only some paths of one, may not.
+type batching struct {
+	mu    sync.Mutex // guards the rest
+	until time.Time  // refused: not before
+	told  bool
+}
+
+func (b *batching) due() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return !time.Now().Before(b.until)
+}
+
+// refused notes a refusal and reports whether it is the first.
+func (b *batching) refused() (first bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.until = time.Now().Add(batchPause)
+	first, b.told = !b.told, true
+	return first
+}
+
+// lacksBatch reports whether a batch was refused as a whole, before any step of it:
+// for certain, where the path or method is unknown, or perhaps, where 400 or 403 may
+// be meant for one step in it.
+func lacksBatch(err error) (maybe, certainly bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.uncertain || e.throttled {
+		return false, false
+	}
+	switch e.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return true, true
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusUnsupportedMediaType:
+		return true, false
+	}
+	return false, false
+}
+
+// noBatch remembers that there is no $batch.
+func (s *Store) noBatch(ctx context.Context, err error) {
+	if s.c.batching.refused() {
+		s.log.WarnContext(ctx, "graph has no $batch, every change is a request of its own", "error", err)
+	}
+}
+
+// oneByOne sends the calls of a batch alone, as many at a time as a mailbox takes.
+// worked tells whether the service carried out any.
+func (s *Store) oneByOne(ctx context.Context, calls []*call, part []int, out []outcome) (worked bool) {
+	next := make(chan int, len(part))
+	for _, i := range part {
+		next <- i
+	}
+	close(next)
+	var wg sync.WaitGroup
+	var mu sync.Mutex // guards missing and worked
+	var missing error
+	for range mailboxSlots {
+		wg.Go(func() {
+			for i := range next {
+				mu.Lock()
+				known := missing
+				mu.Unlock()
+				if known != nil { // what is true of the mailbox is true of every step
+					out[i] = outcome{err: known}
+					continue
+				}
+				r, err := s.send(ctx, calls[i])
+				out[i] = outcome{r, err}
+				mu.Lock()
+				if errors.Is(err, bridge.ErrNoMailbox) {
+					missing = err
+				}
+				worked = worked || err == nil
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	return worked
+}
