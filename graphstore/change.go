@@ -92,12 +92,10 @@ func (s *Store) Move(ctx context.Context, ids []bridge.MessageID, to bridge.Fold
 			return relocateNone(ids, err)
 		}
 	}
-	out := make([]bridge.Relocated, len(ids))
-	for i, o := range s.batch(ctx, calls, texts(ids)) {
-		out[i] = s.relocated(ctx, ids[i], o)
-		if isUncertain(o.err) {
-			out[i] = s.lookForMoved(ctx, ids[i], to, calls[i], o.err)
-		}
+	out := s.carryOut(ctx, ids, calls, func(lost []int, _ []bridge.Relocated) (map[int]bridge.Relocated, error) {
+		return s.moved(ctx, ids, lost, to)
+	})
+	for i := range out {
 		out[i].Err = wrap("move message", out[i].Err)
 	}
 	s.keepIDs(ctx, ids, out)
@@ -132,32 +130,6 @@ func (s *Store) keepIDs(ctx context.Context, ids []bridge.MessageID, out []bridg
 	}
 }
 
-// lookForMoved finds out whether a move whose answer was lost was carried out,
-// and repeats it once if not.
-func (s *Store) lookForMoved(ctx context.Context, id bridge.MessageID, to bridge.FolderID, move *call, lost error) bridge.Relocated {
-	target, err := s.folderID(ctx, to)
-	if err != nil {
-		return bridge.Relocated{ID: id, Err: lost}
-	}
-	k, err := s.getMessage(ctx, id, []string{"id", "parentFolderId"}, nil)
-	if err != nil {
-		return bridge.Relocated{ID: id, Err: lost}
-	}
-	r, err := s.send(ctx, k)
-	if errors.Is(err, bridge.ErrNotFound) {
-		return bridge.Relocated{ID: id, Err: err}
-	}
-	var m wireMessage
-	if err != nil || json.Unmarshal(r.body, &m) != nil {
-		return bridge.Relocated{ID: id, Err: lost}
-	}
-	if bridge.FolderID(m.ParentFolderID) == target {
-		return bridge.Relocated{ID: id}
-	}
-	r, err = s.send(ctx, move)
-	return s.relocated(ctx, id, outcome{r, err})
-}
-
 // folderID resolves a well-known name; an id is returned as it is.
 func (s *Store) folderID(ctx context.Context, id bridge.FolderID) (bridge.FolderID, error) {
 	k, err := s.getFolder(ctx, id, []string{"id"})
@@ -176,7 +148,8 @@ func (s *Store) folderID(ctx context.Context, id bridge.FolderID) (bridge.Folder
 }
 
 // Copy copies messages (page api/message-copy). A copy has a new id, so that a
-// lost answer is looked up by what is new in the target.
+// lost answer is looked up by what is new in the target. One that is not found there is
+// ordered again: that the service makes it later than it is looked for is not known of Graph.
 func (s *Store) Copy(ctx context.Context, ids []bridge.MessageID, to bridge.FolderID) []bridge.Relocated {
 	started := time.Now()
 	calls := make([]*call, len(ids))
@@ -186,14 +159,12 @@ func (s *Store) Copy(ctx context.Context, ids []bridge.MessageID, to bridge.Fold
 			return relocateNone(ids, err)
 		}
 	}
-	out := make([]bridge.Relocated, len(ids))
-	for i, o := range s.batch(ctx, calls, texts(ids)) {
-		out[i] = s.relocated(ctx, ids[i], o)
+	out := s.carryOut(ctx, ids, calls, func(lost []int, done []bridge.Relocated) (map[int]bridge.Relocated, error) {
+		return s.copied(ctx, ids, lost, done, to, started)
+	})
+	for i := range out {
 		if out[i].ID == ids[i] { // the copy has another one
 			out[i].ID = ""
-		}
-		if isUncertain(o.err) {
-			out[i] = s.lookForCopy(ctx, ids[i], to, o.err, started)
 		}
 		out[i].Err = wrap("copy message", out[i].Err)
 	}
@@ -212,19 +183,6 @@ func (s *Store) relocated(ctx context.Context, id bridge.MessageID, o outcome) b
 		return bridge.Relocated{}
 	}
 	return bridge.Relocated{ID: bridge.MessageID(m.ID)}
-}
-
-// lookForCopy finds the copy of a message that was made since started.
-func (s *Store) lookForCopy(ctx context.Context, id bridge.MessageID, to bridge.FolderID, lost error, started time.Time) bridge.Relocated {
-	source, err := s.Messages(ctx, []bridge.MessageID{id})
-	if err != nil || len(source) != 1 || source[0].InternetMessageID == "" {
-		return bridge.Relocated{ID: id, Err: lost}
-	}
-	found, err := s.newestWith(ctx, to, source[0].InternetMessageID, started)
-	if err != nil || found == "" || found == id {
-		return bridge.Relocated{ID: id, Err: lost}
-	}
-	return bridge.Relocated{ID: found}
 }
 
 // permanentDeletion remembers whether the cloud has permanentDelete: it exists

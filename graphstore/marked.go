@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -113,8 +114,8 @@ func (s *Store) withMessageID(ctx context.Context, folder bridge.FolderID, messa
 }
 
 // newestWith finds the newest message of a folder with a Message-ID that was
-// created since the given time of this host's clock.
-func (s *Store) newestWith(ctx context.Context, folder bridge.FolderID, messageID string, since time.Time) (bridge.MessageID, error) {
+// created since the given time of this host's clock, and is none of those excepted.
+func (s *Store) newestWith(ctx context.Context, folder bridge.FolderID, messageID string, since time.Time, except ...bridge.MessageID) (bridge.MessageID, error) {
 	rows, err := s.withMessageID(ctx, folder, messageID)
 	if err != nil {
 		return "", err
@@ -123,7 +124,7 @@ func (s *Store) newestWith(ctx context.Context, folder bridge.FolderID, messageI
 	best := wireMessage{}
 	best.CreatedDateTime.Time = since.Add(s.c.skew() - 2*time.Second)
 	for _, row := range rows {
-		if row.CreatedDateTime.After(best.CreatedDateTime.Time) {
+		if !slices.Contains(except, bridge.MessageID(row.ID)) && row.CreatedDateTime.After(best.CreatedDateTime.Time) {
 			best = row
 		}
 	}
