@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +79,119 @@ func TestBulk(t *testing.T) {
 	}
 	if n := numbersIn(two.ok("SEARCH ALL")); n != 0 {
 		t.Errorf("the other session sees %d messages at the end", n)
+	}
+}
+
+// TestBulkBudget: orders that cost more requests than the service allows in its window are
+// carried out wholly, through its pauses and faults of every kind, while the client hears of
+// their progress. With longVariable set it is 10,000 messages and the real service's budget
+// (graph/throttling-limits), which takes an hour.
+func TestBulkBudget(t *testing.T) {
+	messages, limits := 300, graphsim.Limits{Requests: 120, Window: 2 * time.Second}
+	if os.Getenv(longVariable) != "" {
+		messages, limits = 10_000, graphsim.Limits{Requests: 10_000, Window: 10 * time.Minute}
+	}
+	b := newBed(t)
+	b.fill(messages)
+	b.start()
+	one, two := b.login(), b.login()
+	one.ok("SELECT INBOX")
+	two.ok("SELECT INBOX")
+	b.sim.SetLimits(limits)
+	for _, f := range []graphsim.Fault{graphsim.FaultThrottle, graphsim.FaultBusy, graphsim.FaultInvalidUser, graphsim.FaultConflict, {Reset: graphsim.ResetAfter}} {
+		if f.RetryAfter != "" {
+			f.RetryAfter = "1"
+		}
+		f.Probability = 0.002
+		if f.Reset != "" {
+			f.Where, f.Probability = "single", 0.01
+		}
+		b.sim.AddFault(f)
+	}
+	refused := 0
+	order := func(command string) answer {
+		t.Helper()
+		b.requests()
+		began := time.Now()
+		a := one.ok("%s", command)
+		throttled := 0
+		for _, e := range b.sim.Requests() {
+			for _, step := range append(e.Steps, e) {
+				if step.Code == "ApplicationThrottled" {
+					throttled++
+				}
+			}
+		}
+		refused += throttled
+		t.Logf("%s: %v, %d requests refused for the budget, %d lines of progress", command, time.Since(began).Round(time.Second), throttled, len(a.with("INPROGRESS")))
+		return a
+	}
+	in := func(folder string, has func(graphsim.MessageView) bool) int {
+		n := 0
+		for _, m := range b.box.Messages(folder) {
+			if has == nil || has(m) {
+				n++
+			}
+		}
+		return n
+	}
+	equal := func(what string, got, want int) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: %d, want %d", what, got, want)
+		}
+	}
+
+	order(`STORE 1:* +FLAGS.SILENT (\Seen)`)
+	equal("read", in("inbox", func(m graphsim.MessageView) bool { return m.Read }), messages)
+	order("COPY 1:* Archive")
+	equal("copied", in("archive", nil), messages)
+	told := order(fmt.Sprintf("MOVE 1:%d Archive", messages/2))
+	equal("vanished for the one who moves", len(told.with("EXPUNGE")), messages/2)
+	equal("copied and moved", in("archive", nil), messages*3/2)
+
+	// A client leaves in the middle: it is missed when it is to be told of progress, and what
+	// was done until then is what everybody sees.
+	leaver := b.login()
+	leaver.ok("SELECT INBOX")
+	if _, err := fmt.Fprint(leaver.conn, "x STORE 1:* +FLAGS (\\Flagged)\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	flagged := func(m graphsim.MessageView) bool { return m.Flag == "flagged" }
+	for in("inbox", flagged) < 20 {
+		time.Sleep(10 * time.Millisecond)
+	}
+	leaver.conn.Close()
+	for quiet := 0; quiet < 3; { // until nothing moves any more
+		before := in("inbox", flagged)
+		time.Sleep(limits.Window/2 + 100*time.Millisecond)
+		two.ok("NOOP")
+		quiet++
+		if numbersIn(two.ok("SEARCH FLAGGED")) != before || in("inbox", flagged) != before {
+			quiet = 0
+		}
+	}
+	t.Logf("the client left, %d of %d messages are flagged", in("inbox", flagged), messages/2)
+
+	one.ok(`STORE 1:* +FLAGS.SILENT (\Deleted)`)
+	order("EXPUNGE")
+	equal("left", in("inbox", nil), 0)
+	equal("expunged", in("deleteditems", nil), messages-messages/2)
+	two.ok("NOOP")
+	equal("seen by the other session", numbersIn(two.ok("SEARCH ALL")), 0)
+	if refused == 0 {
+		t.Error("the budget was never used up")
+	}
+	serials := map[string]int{}
+	for _, folder := range []string{"archive", "deleteditems"} {
+		for _, m := range b.box.Messages(folder) {
+			serials[folder+m.Meta.MessageID]++
+		}
+	}
+	for where, n := range serials {
+		if n > 2 || n == 2 && !strings.HasPrefix(where, "archive") {
+			t.Errorf("%s is there %d times", where, n)
+		}
 	}
 }
 
