@@ -134,7 +134,7 @@ func (w *firstWalk) list(ctx context.Context) error {
 func (w *firstWalk) stage(ctx context.Context, infos []MessageInfo, place string) error {
 	page := make([]Staged, 0, len(infos))
 	for _, info := range infos {
-		if info.Folder == w.f.id {
+		if w.f.mayHold(info, false) { // else a full check finds out
 			page = append(page, Staged{Entry: entryOf(info), Article: info.ArticleNumber})
 			w.listed[info.ID] = true
 			delete(w.older, info.ID)

@@ -73,7 +73,7 @@ func (r *reconciler) build(snap *Snapshot, c *changes) batch {
 		}
 		delete(f.recheck, id)
 		info, found := r.infos[id]
-		here := found && info.Folder == f.id
+		here := found && f.mayHold(info, c.removed[id])
 		switch {
 		case r.asked[id] && !here:
 			if known {
@@ -101,6 +101,12 @@ func (r *reconciler) build(snap *Snapshot, c *changes) batch {
 		}
 	}
 	return b
+}
+
+// mayHold reports whether a message that was looked up is in the folder. Where the
+// service does not tell in which one it is, the round is believed, removed or not.
+func (f *Folder) mayHold(info MessageInfo, removed bool) bool {
+	return info.Folder == f.id || info.Folder == "" && !removed
 }
 
 // rewritten reports whether a draft that we have was saved anew.

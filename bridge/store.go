@@ -61,7 +61,7 @@ const (
 // Times are UTC with whole seconds; a zero time is unknown.
 type MessageInfo struct {
 	ID         MessageID
-	Folder     FolderID // parent folder
+	Folder     FolderID // parent folder; "": the service does not tell, in Messages
 	Read       bool
 	Flagged    bool
 	Draft      bool

@@ -40,7 +40,12 @@ func (s *Store) ListFrom(ctx context.Context, folder bridge.FolderID, place stri
 		return s.listPages(ctx, folder, &users.ItemMailFoldersItemMessagesRequestBuilderGetQueryParameters{
 			Select: listSelect, Expand: s.listExpand(), Top: ptr(int32(top))}, skip)
 	}
-	w := walker{s: s, call: call, expands: true, yield: func(rows []wireMessage, next string) error { return yield(infos(rows), next) }}
+	w := walker{s: s, call: call, expands: true, yield: func(rows []wireMessage, next string) error {
+		for i := range rows { // parentFolderId goes without saying
+			rows[i].ParentFolderID = cmp.Or(rows[i].ParentFolderID, string(folder))
+		}
+		return yield(infos(rows), next)
+	}}
 	if place != "" {
 		done, link, _ := strings.Cut(place, " ")
 		var err error
