@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -138,12 +137,12 @@ func (s *Store) uploadInSession(ctx context.Context, id bridge.MessageID, f file
 	if err != nil {
 		return err
 	}
-	u, err := url.Parse(session.UploadURL)
-	if err != nil || u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("upload session without a usable url: %w", bridge.ErrUnavailable)
+	u, err := s.c.base.Parse(session.UploadURL) // a stand-in may leave out the host
+	if err != nil || u.Scheme != "https" || session.UploadURL == "" {
+		return fmt.Errorf("upload session with the url %q, want one of https: %w", clip(session.UploadURL), bridge.ErrUnavailable)
 	}
-	if err := s.putChunks(ctx, session.UploadURL, f, size); err != nil {
-		s.dropSession(ctx, session.UploadURL)
+	if err := s.putChunks(ctx, u.String(), f, size); err != nil {
+		s.dropSession(ctx, u.String())
 		return err
 	}
 	return nil

@@ -79,13 +79,17 @@ func routeName(template string) string {
 // linkCall follows a link of an answer; its path and query are the service's
 // affair and stay unchanged (graph/paging). Where it names another host, as a
 // service behind a proxy or a forwarded port may, the configured one is asked
-// instead: the token goes nowhere else.
+// instead: the token goes nowhere else. Graph's links are absolute; one of a stand-in
+// may begin with its path, or with what follows the version.
 func (s *Store) linkCall(link, route string) (*call, error) {
 	u, err := url.Parse(link)
 	if err != nil {
 		return nil, fmt.Errorf("link of %s: %w: %w", route, bridge.ErrInvalid, err)
 	}
-	if !sameOrigin(u, s.c.base) {
+	if version := s.c.base.Path + "/"; u.Host == "" && (len(u.Path) < len(version) || !strings.EqualFold(u.Path[:len(version)], version)) {
+		rest, _ := strings.CutPrefix(link, "/")
+		link = s.c.base.String() + "/" + rest
+	} else if !sameOrigin(u, s.c.base) {
 		u.Scheme, u.Host, u.User = s.c.base.Scheme, s.c.base.Host, nil
 		link = u.String()
 	}

@@ -302,5 +302,19 @@ func decode[T any](k *call, r *reply) (*T, error) {
 		return nil, &Error{Op: k.op(), Status: r.status, RequestID: r.requestID,
 			Message: "unreadable answer: " + clip(err.Error()), kind: bridge.ErrUnavailable}
 	}
+	if p, ok := any(v).(interface{ complete(string) }); ok {
+		p.complete(k.url)
+	}
 	return v, nil
+}
+
+// complete gives links that are a query alone the path of their request. Graph's are
+// absolute; linkCall knows what else a stand-in may leave out.
+func (p *page[T]) complete(request string) {
+	path, _, _ := strings.Cut(request, "?")
+	for _, link := range []*string{&p.NextLink, &p.DeltaLink} {
+		if strings.HasPrefix(*link, "?") {
+			*link = path + *link
+		}
+	}
 }
