@@ -79,7 +79,8 @@ type Client struct {
 	users     *users.UsersRequestBuilder
 	app       *scheduler // nil without an app-wide limit
 	permanent permanentDeletion
-	batching  batching
+	batching  ability
+	deltas    ability
 	ahead     atomic.Int64 // nanoseconds by which the service's clock is ahead, from its Date
 }
 

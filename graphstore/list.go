@@ -200,8 +200,28 @@ func (s *Store) messages(ctx context.Context, ids []bridge.MessageID) ([]bridge.
 // deltaSelect leaves out what delta does not carry: extended properties.
 var deltaSelect = []string{"id", "isRead", "isDraft", "flag", "categories", "receivedDateTime", "parentFolderId"}
 
-// Delta runs one round (pages api/message-delta, graph/delta-query-messages).
+// Delta runs one round (pages api/message-delta, graph/delta-query-messages), by
+// listings where the service has none.
 func (s *Store) Delta(ctx context.Context, folder bridge.FolderID, link string, yield func([]bridge.Change) error) (string, error) {
+	if isListing(link) || link == "" && !s.c.deltas.due() {
+		return s.compareListings(ctx, folder, link, yield)
+	}
+	next, err := s.deltaRound(ctx, folder, link, yield)
+	maybe, certainly := lacksDelta(err)
+	if link != "" || !maybe {
+		return next, err
+	}
+	next, listErr := s.compareListings(ctx, folder, "", yield)
+	if listErr != nil { // so the folder is the reason, or the mailbox
+		return "", err
+	}
+	if s.c.deltas.refused(certainly) {
+		s.log.WarnContext(ctx, "graph has no delta for messages, folders are listed and compared, which takes longer", "error", err)
+	}
+	return next, nil
+}
+
+func (s *Store) deltaRound(ctx context.Context, folder bridge.FolderID, link string, yield func([]bridge.Change) error) (string, error) {
 	k, err := s.deltaCall(ctx, folder, link)
 	if err != nil {
 		return "", err

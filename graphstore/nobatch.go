@@ -10,30 +10,34 @@ import (
 	"mail2graph/bridge"
 )
 
-// batchPause is how long a service without $batch is not asked for it again: what
+// abilityPause is how long a service is not asked again for what it lacks: what
 // refused it may have been something on the way.
-const batchPause = time.Hour
+const abilityPause = time.Hour
 
-// batching is what a Client knows of $batch (graph/json-batching). Every Graph has it;
-// what stands in for one, or lets through only some paths of one, may not.
-type batching struct {
+// ability is what a Client knows of something that every Graph has, $batch
+// (graph/json-batching) or delta (api/message-delta). What stands in for a Graph, or
+// lets through only some paths of one, may not have it.
+type ability struct {
 	mu    sync.Mutex // guards the rest
 	until time.Time  // refused: not before
 	told  bool
 }
 
-func (b *batching) due() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return !time.Now().Before(b.until)
+func (a *ability) due() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !time.Now().Before(a.until)
 }
 
-// refused notes a refusal and reports whether it is the first.
-func (b *batching) refused() (first bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.until = time.Now().Add(batchPause)
-	first, b.told = !b.told, true
+// refused notes a refusal and reports whether it is the first. One that is not certain
+// is no reason not to ask again.
+func (a *ability) refused(certainly bool) (first bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if certainly {
+		a.until = time.Now().Add(abilityPause)
+	}
+	first, a.told = !a.told, true
 	return first
 }
 
@@ -56,7 +60,7 @@ func lacksBatch(err error) (maybe, certainly bool) {
 
 // noBatch remembers that there is no $batch.
 func (s *Store) noBatch(ctx context.Context, err error) {
-	if s.c.batching.refused() {
+	if s.c.batching.refused(true) {
 		s.log.WarnContext(ctx, "graph has no $batch, every change is a request of its own", "error", err)
 	}
 }

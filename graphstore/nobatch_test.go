@@ -42,7 +42,7 @@ func TestNoBatch(t *testing.T) {
 				if batches != 1 || singles != 6 {
 					t.Errorf("%d batches and %d changes, want 1 and 6", batches, singles)
 				}
-				time.Sleep(batchPause) // virtual
+				time.Sleep(abilityPause) // virtual
 				if _, err := st.Messages(t.Context(), []bridge.MessageID{"a", "b"}); err != nil || batches != 2 {
 					t.Errorf("%d batches, %v, want another one after a while", batches, err)
 				}

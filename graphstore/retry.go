@@ -47,6 +47,7 @@ type Store struct {
 	plain      atomic.Bool // and every extended property
 	draftsOnly atomic.Bool // the operator was told that it makes drafts of all messages
 	importing  importing
+	listings   listings
 }
 
 // send runs k to its answer. Everything that Graph permits to be repeated is

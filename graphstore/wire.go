@@ -96,6 +96,7 @@ type wireMessage struct {
 	ID             string    `json:"id"`
 	Removed        *struct{} `json:"@removed"`
 	ParentFolderID string    `json:"parentFolderId"`
+	ChangeKey      string    `json:"changeKey"`
 	IsRead         *bool     `json:"isRead"`
 	IsDraft        *bool     `json:"isDraft"`
 	Flag           *struct {
