@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,7 +85,15 @@ func (s *Store) TryReach(ctx context.Context) (requestID string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return s.ask(ctx, k)
+	requestID, err = s.ask(ctx, k)
+	if !unknownName(err) {
+		return requestID, err
+	}
+	// Without well-known names, as in what stands in for Graph, it is in the tree.
+	if tree, treeErr := s.Folders(ctx); treeErr == nil && slices.ContainsFunc(tree, func(f bridge.FolderInfo) bool { return f.Role == bridge.RoleInbox }) {
+		return requestID, nil
+	}
+	return requestID, err
 }
 
 // TryRead asks for the id of one message, if there is any.

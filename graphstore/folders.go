@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/microsoftgraph/msgraph-sdk-go/models"
@@ -31,13 +32,15 @@ func (f *wireFolder) isSearch() bool {
 	return strings.HasSuffix(strings.ToLower(f.Type), "mailsearchfolder")
 }
 
+type wellKnownName struct {
+	name string
+	role bridge.Role
+}
+
 // wellKnown are the names of res/mailfolder that have a role, and the root. The
 // archive may not exist before its first use; it stands last, so that its 404
 // ends no chain early.
-var wellKnown = []struct {
-	name string
-	role bridge.Role
-}{
+var wellKnown = []wellKnownName{
 	{"msgfolderroot", bridge.RoleNone},
 	{"inbox", bridge.RoleInbox},
 	{"drafts", bridge.RoleDrafts},
@@ -49,8 +52,9 @@ var wellKnown = []struct {
 
 // landmarks are the folders found by their well-known names.
 type landmarks struct {
-	root  bridge.FolderID
-	roles map[bridge.FolderID]bridge.Role
+	root     bridge.FolderID
+	roles    map[bridge.FolderID]bridge.Role
+	nameless bool // no name is known, not even that of the root
 }
 
 // Folders walks the tree: v1.0 lists one level at a time and has no
@@ -97,6 +101,9 @@ func (s *Store) walkFolders(ctx context.Context, marks *landmarks, sel []string,
 	level, err := s.rootChildren(ctx, sel)
 	if err != nil {
 		return err
+	}
+	if marks.nameless {
+		s.findByName(ctx, marks, level)
 	}
 	level = marks.topLevel(level)
 	seen := map[string]bool{string(marks.root): true}
@@ -159,26 +166,31 @@ func (m *landmarks) topLevel(rows []wireFolder) []wireFolder {
 
 // findLandmarks asks for every well-known folder in one batch.
 func (s *Store) findLandmarks(ctx context.Context) (*landmarks, error) {
-	calls := make([]*call, len(wellKnown))
-	for i, w := range wellKnown {
+	marks, byID := s.places.known()
+	calls := make([]*call, len(marks))
+	for i, w := range marks {
 		var err error
 		if calls[i], err = s.getFolder(ctx, bridge.FolderID(w.name), []string{"id"}); err != nil {
 			return nil, err
 		}
 	}
 	m := &landmarks{roles: map[bridge.FolderID]bridge.Role{}}
-	for i, o := range s.batch(ctx, calls, nil) {
-		if errors.Is(o.err, bridge.ErrNotFound) {
+	out := s.batch(ctx, calls, nil)
+	if m.nameless = !slices.ContainsFunc(out, func(o outcome) bool { return !unknownName(o.err) }); m.nameless {
+		return m, nil
+	}
+	for i, o := range out {
+		if errors.Is(o.err, bridge.ErrNotFound) || byID && unknownName(o.err) {
 			continue // not created yet
 		}
 		if o.err != nil {
-			return nil, fmt.Errorf("%s: %w", wellKnown[i].name, o.err)
+			return nil, fmt.Errorf("%s: %w", marks[i].name, o.err)
 		}
 		f, err := decode[wireFolder](calls[i], o.reply)
 		if err != nil {
 			return nil, err
 		}
-		if w := wellKnown[i]; w.role == bridge.RoleNone {
+		if w := marks[i]; w.role == bridge.RoleNone {
 			m.root = bridge.FolderID(f.ID)
 		} else if f.ID != "" {
 			m.roles[bridge.FolderID(f.ID)] = w.role
@@ -359,7 +371,7 @@ func (s *Store) MoveFolder(ctx context.Context, id, parent bridge.FolderID) erro
 		parent = "msgfolderroot"
 	}
 	body := users.NewItemMailFoldersItemMovePostRequestBody()
-	body.SetAdditionalData(destination(parent))
+	body.SetAdditionalData(destination(s.places.of(parent)))
 	k, err := s.call(s.folder(id).Move().ToPostRequestInformation(ctx, body, nil))
 	if err == nil {
 		// The same order again leaves the folder where it is.

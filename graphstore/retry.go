@@ -48,6 +48,7 @@ type Store struct {
 	draftsOnly atomic.Bool // the operator was told that it makes drafts of all messages
 	importing  importing
 	listings   listings
+	places     places
 }
 
 // send runs k to its answer. Everything that Graph permits to be repeated is

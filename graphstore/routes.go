@@ -97,7 +97,7 @@ func (s *Store) linkCall(link, route string) (*call, error) {
 }
 
 func (s *Store) folder(id bridge.FolderID) *users.ItemMailFoldersMailFolderItemRequestBuilder {
-	return s.user.MailFolders().ByMailFolderId(string(id))
+	return s.user.MailFolders().ByMailFolderId(string(s.places.of(id)))
 }
 
 func (s *Store) message(id bridge.MessageID) *users.ItemMessagesMessageItemRequestBuilder {
@@ -124,13 +124,13 @@ func (s *Store) deleteMessage(ctx context.Context, id bridge.MessageID) (*call, 
 // moveMessage and copyMessage: pages api/message-move and api/message-copy.
 func (s *Store) moveMessage(ctx context.Context, id bridge.MessageID, to bridge.FolderID) (*call, error) {
 	body := users.NewItemMessagesItemMovePostRequestBody()
-	body.SetAdditionalData(destination(to))
+	body.SetAdditionalData(destination(s.places.of(to)))
 	return s.call(s.message(id).Move().ToPostRequestInformation(ctx, body, nil))
 }
 
 func (s *Store) copyMessage(ctx context.Context, id bridge.MessageID, to bridge.FolderID) (*call, error) {
 	body := users.NewItemMessagesItemCopyPostRequestBody()
-	body.SetAdditionalData(destination(to))
+	body.SetAdditionalData(destination(s.places.of(to)))
 	return s.call(s.message(id).Copy().ToPostRequestInformation(ctx, body, nil))
 }
 
