@@ -68,7 +68,7 @@ func (s *Store) Append(ctx context.Context, m bridge.NewMessage) (bridge.Message
 	}
 	if (m.Draft || m.RatherDraft) && base64.StdEncoding.EncodedLen(int(m.MIME.Size())) <= mimeLimit {
 		info, err := s.appendMIME(ctx, m)
-		if !isRefusedSize(err, m.MIME.Size()) {
+		if !isRefusedSize(err, m.MIME.Size()) && !s.takesNoMIME(ctx, err) {
 			return info, wrap("append draft", err)
 		}
 	}
@@ -85,6 +85,22 @@ func isRefusedSize(err error, size int64) bool {
 	}
 	return e.Status == http.StatusRequestEntityTooLarge ||
 		e.Status >= 200 && e.Status < 300 && base64.StdEncoding.EncodedLen(int(size)) > suspectLimit
+}
+
+// takesNoMIME reports whether a request was refused because it holds MIME, which Graph
+// takes at /messages (page api/user-post-messages), and what stands in for it may not.
+// Its code is the one of a folder's path (docs#16368).
+func (s *Store) takesNoMIME(ctx context.Context, err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Status != http.StatusUnsupportedMediaType && !hasCode(err, "UnableToDeserializePostBody") {
+		return false
+	}
+	level := slog.LevelDebug
+	if s.noMIME.CompareAndSwap(false, true) {
+		level = slog.LevelWarn
+	}
+	s.log.Log(ctx, level, "graph takes no MIME, messages are built anew", "error", err)
+	return true
 }
 
 // appendMIME creates a draft from MIME, which works in Drafts alone

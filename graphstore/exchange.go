@@ -1,6 +1,7 @@
 package graphstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -31,6 +32,8 @@ const (
 	stallLimit = 90 * time.Second
 	slowUplink = 16 << 10 // bytes a second that a body is given to get away
 )
+
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 var errStalled = errors.New("connection stalled")
 
@@ -153,6 +156,7 @@ func (s *Store) roundTrip(ctx context.Context, k *call, token string, watch *tim
 	}
 	defer body.Close()
 	r.body, err = io.ReadAll(io.LimitReader(body, answerLimit))
+	r.body = bytes.TrimPrefix(r.body, byteOrderMark) // JSON has none (RFC 8259 §8.1), but who wrote it may not know
 	if !k.accepts(resp.StatusCode) {
 		e := answerError(k.op(), resp.StatusCode, resp.Header, r.body)
 		if e.RequestID == "" {

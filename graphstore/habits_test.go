@@ -2,6 +2,7 @@ package graphstore
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"mail2graph/bridge"
 )
@@ -161,6 +163,70 @@ func TestOnlyDrafts(t *testing.T) {
 		}
 		if slices.Contains(methods, http.MethodDelete) {
 			t.Errorf("requests %q: it was deleted", methods)
+		}
+	})
+}
+
+// TestNoMIME: where a message is refused for being MIME it is built from JSON, unless
+// it must stay as it is.
+func TestNoMIME(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		code   string
+		built  bool
+	}{{415, "", true}, {400, "UnableToDeserializePostBody", true}, {400, "ErrorMimeContentInvalid", false}} {
+		t.Run(fmt.Sprint(tt.status, tt.code), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := (&fake{graph: func(w http.ResponseWriter, r *http.Request) {
+					if r.Method == http.MethodPost && !strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+						fail(w, tt.status, tt.code, "x")
+						return
+					}
+					answer(w, map[string]int{http.MethodPost: 201, http.MethodGet: 200}[r.Method], `{"id":"m","isDraft":true,"parentFolderId":"F1"}`)
+				}}).store(t)
+				const text = "From: a@example.org\r\nSubject: x\r\nMessage-ID: <x@example.org>\r\n\r\nhi\r\n"
+				out := outgoing(t, text)
+				if id, err := st.CreateDraft(t.Context(), out); (err == nil) != tt.built || tt.built && id != "m" {
+					t.Errorf("to be sent: %q, %v; want it built: %t", id, err, tt.built)
+				}
+				signed := outgoing(t, "Content-Type: multipart/signed; boundary=b\r\n"+text)
+				signed.KeepSigned = true
+				if _, err := st.CreateDraft(t.Context(), signed); !errors.Is(err, bridge.ErrInvalid) {
+					t.Errorf("a signed one: %v, want ErrInvalid", err)
+				}
+				info, err := st.Append(t.Context(), bridge.NewMessage{Folder: "F1", MIME: out.MIME, Draft: true})
+				if (err == nil) != tt.built || tt.built && info.ID != "m" {
+					t.Errorf("to be filed: %+v, %v; want it built: %t", info, err, tt.built)
+				}
+			})
+		})
+	}
+}
+
+// TestNoReceived: a message of which the service does not tell when it came has the time
+// when it was sent.
+func TestNoReceived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := (&fake{graph: say(200, `{"value":[{"id":"a","sentDateTime":"2026-01-02T03:04:05Z"}]}`)}).store(t)
+		err := st.List(t.Context(), "F", func(rows []bridge.MessageInfo) error {
+			if got := rows[0].Received.Format(time.RFC3339); got != "2026-01-02T03:04:05Z" {
+				t.Errorf("received %s", got)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestByteOrderMark: JSON behind one is read.
+func TestByteOrderMark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		st := (&fake{graph: say(200, "\xef\xbb\xbf"+`{"value":[{"id":"a"}]}`)}).store(t)
+		n := 0
+		if err := st.List(t.Context(), "F", func(rows []bridge.MessageInfo) error { n += len(rows); return nil }); err != nil || n != 1 {
+			t.Errorf("%d rows, %v", n, err)
 		}
 	})
 }

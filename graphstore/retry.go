@@ -46,6 +46,7 @@ type Store struct {
 	sizeIsLong atomic.Bool // the service refused the size as Integer
 	plain      atomic.Bool // and every extended property
 	draftsOnly atomic.Bool // the operator was told that it makes drafts of all messages
+	noMIME     atomic.Bool // and that it takes none
 	importing  importing
 	listings   listings
 	places     places

@@ -49,7 +49,7 @@ func (s *Store) CreateDraft(ctx context.Context, m bridge.Outgoing) (bridge.Mess
 	}
 	if size <= limit {
 		id, err := s.draftMIME(ctx, m)
-		if !isRefusedSize(err, m.MIME.Size()) {
+		if !isRefusedSize(err, m.MIME.Size()) && (keep || !s.takesNoMIME(ctx, err)) {
 			return id, wrap("create draft", refusal(err))
 		}
 	}

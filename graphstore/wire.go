@@ -201,6 +201,9 @@ func (m *wireMessage) info() bridge.MessageInfo {
 		Preview:           m.BodyPreview,
 		HasAttachments:    m.HasAttachments,
 	}
+	if in.Received.IsZero() { // better for INTERNALDATE than none
+		in.Received = in.Sent
+	}
 	if m.Categories != nil && len(*m.Categories) > 0 {
 		in.Categories = *m.Categories
 	}
