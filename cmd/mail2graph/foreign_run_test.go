@@ -20,7 +20,7 @@ import (
 const longVariable = "MAIL2GRAPH_TEST_LONG"
 
 // usualHabits are tried each time.
-var usualHabits = []string{"as documented", "batch 404", "delta replays", "no bodies", "combined", "combined, ids change", "no bodies, ids change"}
+var usualHabits = []string{"as documented", "batch 404", "delta replays", "no bodies", "combined", "combined, ids change", "no bodies, ids change", "no delta 404"}
 
 // TestForeignService runs the whole bridge over services with other habits.
 func TestForeignService(t *testing.T) {
@@ -54,6 +54,12 @@ func TestForeignService(t *testing.T) {
 		{"no keep-alive", none, []habit{closing}},
 		{"laconic", none, []habit{laconic}},
 		{"times with offset", none, []habit{otherTimes}},
+		{"no delta 404", none, []habit{lacks("/messages/delta", 404, "ErrorItemNotFound")}},
+		{"no delta 501", none, []habit{lacks("/messages/delta", 501, "NotImplemented"), smallPages, changingIDs}},
+		{"parent not told", none, []habit{noParent}},
+		{"no well-known names", none, []habit{noNames}},
+		{"short links", none, []habit{shortLinks, smallPages}},
+		{"no MIME", none, []habit{onlyJSON}},
 		{"combined", graphsim.Modes{CopyGetsNewID: true}, []habit{noBatch(404, ""), noExpand(true), smallPages, shortTokens, noFilter, laconic, otherTimes, closing}},
 		{"combined, ids change", graphsim.Modes{CopyGetsNewID: true}, []habit{noBatch(501, ""), changingIDs, noExpand(false), replays, laconic}},
 	}

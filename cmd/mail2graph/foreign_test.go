@@ -296,3 +296,34 @@ var otherTimes = habit{name: "times with offset", reply: func(f *foreign, r *htt
 		setContent(out, wireTime.ReplaceAll(content(out), []byte(`$1.1234567+00:00"`)))
 	}
 }}
+
+// noParent does not tell in which folder a message is.
+var noParent = habit{name: "no parent", reply: func(f *foreign, r *http.Request, out *httptest.ResponseRecorder) {
+	if strings.Contains(r.URL.Path, "/messages") && strings.Contains(out.Header().Get("Content-Type"), "json") {
+		setContent(out, wireParent.ReplaceAll(content(out), nil))
+	}
+}}
+
+var wireParent = regexp.MustCompile(`"parentFolderId":"[^"]*",|,"parentFolderId":"[^"]*"`)
+
+// noNames knows folders by their ids alone.
+var noNames = habit{name: "no well-known names", ask: func(f *foreign, w http.ResponseWriter, r *http.Request) bool {
+	return wellKnown.MatchString(r.URL.Path) && refuse(w, http.StatusNotFound, "ErrorItemNotFound")
+}}
+
+var wellKnown = regexp.MustCompile(`/mailFolders/(msgfolderroot|inbox|drafts|sentitems|deleteditems|junkemail|archive)(/|$)`)
+
+// shortLinks leave out the host and the version.
+var shortLinks = habit{name: "short links", reply: func(f *foreign, r *http.Request, out *httptest.ResponseRecorder) {
+	if strings.Contains(out.Header().Get("Content-Type"), "json") {
+		setContent(out, wireLink.ReplaceAll(content(out), []byte("${1}")))
+	}
+}}
+
+var wireLink = regexp.MustCompile(`("@odata.(next|delta)Link":")https://[^/"]*/v1.0/`)
+
+// onlyJSON takes no MIME.
+var onlyJSON = habit{name: "no MIME", ask: func(f *foreign, w http.ResponseWriter, r *http.Request) bool {
+	return r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/messages") && strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain") &&
+		refuse(w, http.StatusUnsupportedMediaType, "UnsupportedMediaType")
+}}
