@@ -1,6 +1,7 @@
 package graphstore
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -40,6 +41,18 @@ func TestLinksInPart(t *testing.T) {
 	}
 }
 
+// TestLinkToItself: a service that does not know $skip is not asked for the same page
+// for ever.
+func TestLinkToItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{graph: say(200, `{"value":[{"id":"a"}],"@odata.nextLink":"?$skip=1"}`)}
+		err := f.store(t).List(t.Context(), "F", func([]bridge.MessageInfo) error { return nil })
+		if !errors.Is(err, bridge.ErrUnavailable) || len(f.log) != 2 {
+			t.Errorf("%v after %d requests, want an end after 2", err, len(f.log))
+		}
+	})
+}
+
 // TestUploadURLInPart: the URL of an upload session may leave out the host; no token
 // goes there all the same. One without TLS is refused.
 func TestUploadURLInPart(t *testing.T) {
@@ -60,5 +73,25 @@ func TestUploadURLInPart(t *testing.T) {
 				t.Errorf("%q: %q, %v; want %q", url, puts, err, want)
 			}
 		})
+	}
+}
+
+// TestPlainPaths: addresses and ids go out as the documentation writes them; what has a
+// meaning in a path is escaped.
+func TestPlainPaths(t *testing.T) {
+	for id, want := range map[bridge.MessageID]string{
+		"AAMk_-A=":  "/v1.0/users/u@example.com/messages/AAMk_-A=/$value",
+		"a/b?c%d e": "/v1.0/users/u@example.com/messages/a%2Fb%3Fc%25d%20e/$value",
+		"a+b":       "/v1.0/users/u@example.com/messages/a%2Bb/$value",
+	} {
+		st := (&fake{}).store(t)
+		k, err := st.call(st.message(id).Content().ToGetRequestInformation(t.Context(), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequest(k.method, k.url, nil)
+		if err != nil || r.URL.RequestURI() != want {
+			t.Errorf("%s: %s, %v; want %s", id, r.URL.RequestURI(), err, want)
+		}
 	}
 }

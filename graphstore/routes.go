@@ -45,7 +45,8 @@ func (s *Store) call(ri *abstractions.RequestInformation, err error) (*call, err
 
 // plainURL writes a URL as the documentation does. The SDK escapes the dollar
 // of $select and calls delta as a function; the service takes both forms, a
-// proxy or stand-in perhaps the documented one alone.
+// proxy or stand-in perhaps the documented one alone, with addresses and ids as they
+// are: "@" and "=" may stand in a path (RFC 3986 §3.3).
 func (s *Store) plainURL(u *url.URL) string {
 	out := *u
 	out.RawQuery = escapedDollar.ReplaceAllString(u.RawQuery, "$1$$")
@@ -56,6 +57,7 @@ func (s *Store) plainURL(u *url.URL) string {
 		segment := "/users/" + url.PathEscape(s.address)
 		raw = strings.Replace(strings.Replace(raw, "/users/%24", "/users/$", 1), segment, "/users('"+url.PathEscape(s.address)+"')", 1)
 	}
+	raw = plainSegment.Replace(raw)
 	if path, err := url.PathUnescape(raw); err == nil {
 		out.Path, out.RawPath = path, raw
 	}
@@ -63,6 +65,7 @@ func (s *Store) plainURL(u *url.URL) string {
 }
 
 var (
+	plainSegment  = strings.NewReplacer("%40", "@", "%3D", "=", "%3d", "=")
 	escapedDollar = regexp.MustCompile(`(^|&)%24`)
 	templateQuery = regexp.MustCompile(`\{\?[^}]*\}`)
 	templateName  = regexp.MustCompile(`\{([A-Za-z]+)%2Did[0-9]*\}`)

@@ -138,7 +138,7 @@ func TestRequestsCarryWhatGraphNeeds(t *testing.T) {
 	if got := r.Header.Get("client-request-id"); len(got) != 36 {
 		t.Errorf("client-request-id = %q, want a GUID", got)
 	}
-	if got, want := r.URL.EscapedPath(), "/v1.0/users/u%40example.com/mailFolders/AAMk%3D%2F%2Bx/messages"; got != want {
+	if got, want := r.URL.EscapedPath(), "/v1.0/users/u@example.com/mailFolders/AAMk=%2F%2Bx/messages"; got != want {
 		t.Errorf("path = %q, want %q", got, want)
 	}
 	q := r.URL.Query()

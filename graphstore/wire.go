@@ -306,19 +306,22 @@ func decode[T any](k *call, r *reply) (*T, error) {
 		return nil, &Error{Op: k.op(), Status: r.status, RequestID: r.requestID,
 			Message: "unreadable answer: " + clip(err.Error()), kind: bridge.ErrUnavailable}
 	}
-	if p, ok := any(v).(interface{ complete(string) }); ok {
-		p.complete(k.url)
+	if p, ok := any(v).(interface{ complete(string) bool }); ok && !p.complete(k.url) {
+		return nil, &Error{Op: k.op(), Status: r.status, RequestID: r.requestID,
+			Message: "the link to the next page leads to the same one", kind: bridge.ErrUnavailable}
 	}
 	return v, nil
 }
 
 // complete gives links that are a query alone the path of their request. Graph's are
-// absolute; linkCall knows what else a stand-in may leave out.
-func (p *page[T]) complete(request string) {
+// absolute; linkCall knows what else a stand-in may leave out. false: the next page is
+// this one, as where a service does not know $skip, and would be for ever.
+func (p *page[T]) complete(request string) bool {
 	path, _, _ := strings.Cut(request, "?")
 	for _, link := range []*string{&p.NextLink, &p.DeltaLink} {
 		if strings.HasPrefix(*link, "?") {
 			*link = path + *link
 		}
 	}
+	return p.NextLink == "" || p.NextLink != request
 }
