@@ -109,6 +109,7 @@ func (s *Store) walkFolders(ctx context.Context, marks *landmarks, sel []string,
 	seen := map[string]bool{string(marks.root): true}
 	for len(level) > 0 {
 		var parents []string
+		unsure := map[string]bool{}
 		for i := range level {
 			f := &level[i]
 			if seen[f.ID] || f.ID == "" || f.isSearch() || f.IsHidden {
@@ -118,9 +119,10 @@ func (s *Store) walkFolders(ctx context.Context, marks *landmarks, sel []string,
 			yield(f)
 			if f.ChildFolderCount == nil || *f.ChildFolderCount > 0 {
 				parents = append(parents, f.ID)
+				unsure[f.ID] = f.ChildFolderCount == nil
 			}
 		}
-		if level, err = s.children(ctx, parents, sel); err != nil {
+		if level, err = s.children(ctx, parents, unsure, sel); err != nil {
 			return err
 		}
 	}
@@ -218,8 +220,9 @@ func (s *Store) rootChildren(ctx context.Context, sel []string) ([]wireFolder, e
 
 // children lists the folders below parents, in their order. A parent that is
 // gone meanwhile has none; a row that names another parent is not one of its
-// (DavMail drops them too), one that names none is.
-func (s *Store) children(ctx context.Context, parents, sel []string) ([]wireFolder, error) {
+// (DavMail drops them too), one that names none is. An unsure parent, which did not
+// tell how many it has, has none where the service knows no children at all.
+func (s *Store) children(ctx context.Context, parents []string, unsure map[string]bool, sel []string) ([]wireFolder, error) {
 	calls := make([]*call, len(parents))
 	for i, id := range parents {
 		var err error
@@ -232,7 +235,7 @@ func (s *Store) children(ctx context.Context, parents, sel []string) ([]wireFold
 	}
 	var all []wireFolder
 	for i, o := range s.batch(ctx, calls, nil) {
-		if errors.Is(o.err, bridge.ErrNotFound) {
+		if errors.Is(o.err, bridge.ErrNotFound) || unsure[parents[i]] && lacksAction(o.err) {
 			continue
 		}
 		if o.err != nil {
@@ -345,7 +348,7 @@ func (s *Store) lookForFolder(ctx context.Context, parent bridge.FolderID, name 
 	if parent == "" {
 		rows, err = s.rootChildren(ctx, folderSelect)
 	} else {
-		rows, err = s.children(ctx, []string{string(parent)}, folderSelect)
+		rows, err = s.children(ctx, []string{string(parent)}, nil, folderSelect)
 	}
 	for i := range rows {
 		if f := &rows[i]; f.DisplayName == name && !f.isSearch() {

@@ -59,3 +59,33 @@ func TestNoWellKnownNames(t *testing.T) {
 		})
 	}
 }
+
+// TestNoChildren: a service without childFolders has folders of one level, if it does
+// not tell of children.
+func TestNoChildren(t *testing.T) {
+	for _, tt := range []struct {
+		status      int
+		code, count string
+		fails       bool
+	}{{404, "ResourceNotFound", "null", false}, {501, "NotImplemented", "null", false}, {405, "", "null", false},
+		{501, "NotImplemented", "1", true}, {404, "ErrorInvalidUser", "null", true}, {403, "ErrorAccessDenied", "null", true}} {
+		t.Run(fmt.Sprint(tt.status, tt.code, tt.count), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := (&fake{graph: func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case strings.HasSuffix(r.URL.Path, "/$batch"):
+						fail(w, 501, "NotImplemented", "x")
+					case strings.HasSuffix(r.URL.Path, "/childFolders"):
+						fail(w, tt.status, tt.code, "x")
+					default:
+						tree(w, r, "%d", `,"childFolderCount":`+tt.count)
+					}
+				}}).store(t)
+				got, err := st.Folders(t.Context())
+				if (err != nil) != tt.fails || !tt.fails && len(got) != 1 {
+					t.Errorf("%+v, %v; want a failure: %t", got, err, tt.fails)
+				}
+			})
+		})
+	}
+}
