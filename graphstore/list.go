@@ -257,12 +257,15 @@ func (s *Store) deltaRound(ctx context.Context, folder bridge.FolderID, link str
 		case p.DeltaLink != "":
 			return p.DeltaLink, nil
 		default:
-			return "", fmt.Errorf("delta: %w", &Error{Op: k.op(), Status: r.status, RequestID: r.requestID,
+			return "", fmt.Errorf("delta: %w: %w", errNoLink, &Error{Op: k.op(), Status: r.status, RequestID: r.requestID,
 				Message: "answer without a link", kind: bridge.ErrUnavailable})
 		}
 	}
 	return "", fmt.Errorf("delta: %w", errEndless)
 }
+
+// errNoLink: the rows were no round of a delta, for it cannot go on.
+var errNoLink = errors.New("no nextLink and no deltaLink")
 
 const deltaRoute = "/users/{user}/mailFolders/{mailFolder}/messages/delta"
 

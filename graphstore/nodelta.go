@@ -55,10 +55,13 @@ func (l *listings) put(folder bridge.FolderID, now *listing) {
 
 // lacksDelta reports whether a first request for changes was refused as one where the
 // path is unknown: for certain, or perhaps, since 404 may be said of the folder, and of
-// "delta" as the id of a message.
+// "delta" as the id of a message. Rows without a link are no delta either.
 func lacksDelta(err error) (maybe, certainly bool) {
 	var e *Error
-	if !errors.As(err, &e) || e.throttled {
+	if errors.Is(err, errNoLink) {
+		return true, false
+	}
+	if !errors.As(err, &e) || e.throttled || errors.Is(err, bridge.ErrResync) { // the last: of a later page
 		return false, false
 	}
 	switch e.Status {
