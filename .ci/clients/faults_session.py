@@ -191,8 +191,9 @@ def with_getmail():
     os.makedirs(f"{dir}/getmail/state")
     os.makedirs(f"{dir}/getmail/mail/cur")
     os.makedirs(f"{dir}/getmail/mail/new")
-    # It does not deliver to a Maildir as root, so a program does.
-    deliver = write("getmail/deliver", f"#!/bin/sh\ncat >$(mktemp {dir}/getmail/mail/new/XXXXXXXXXX)\n")
+    # It does not deliver to a Maildir as root, so a program does. getmail waits for one that ends before it listens for
+    # its end, until a limit of minutes is over: the program takes its time.
+    deliver = write("getmail/deliver", f"#!/bin/sh\ncat >$(mktemp {dir}/getmail/mail/new/XXXXXXXXXX)\nsleep 0.2\n")
     os.chmod(deliver, 0o755)
     write("getmail/state/rc", f"""[retriever]
 type = SimpleIMAPRetriever

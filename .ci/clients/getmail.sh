@@ -4,9 +4,11 @@
 folder=CI-getmail # it does not quote the name of the folder to move to
 
 mkdir -p "$work/mail" "$work/state"
+# getmail waits for a program that ends before it listens for its end, until a limit of minutes is over: it takes its time.
 cat >"$work/deliver" <<EOF
 #!/bin/sh
 cat >"\$(mktemp "$work/mail/XXXXXXXXXX")"
+sleep 0.05
 EOF
 chmod +x "$work/deliver"
 # rc NAME OPTIONS...: OPTIONS are lines of [options].
