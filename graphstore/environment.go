@@ -77,7 +77,7 @@ func credentialOptions(authority *url.URL, foreign bool, hc *http.Client) Creden
 	return CredentialOptions{
 		Client: azcore.ClientOptions{
 			Cloud:     azcloud.Configuration{ActiveDirectoryAuthorityHost: authority.String() + "/"},
-			Transport: recordingTransport{hc},
+			Transport: recordingTransport{hc, foreign},
 			Retry:     policy.RetryOptions{MaxRetries: -1}, // send repeats
 		},
 		DisableInstanceDiscovery: foreign,

@@ -25,13 +25,19 @@ type tokenExchange struct {
 type tokenExchangeKey struct{}
 
 // recordingTransport is the HTTP client of azidentity.
-type recordingTransport struct{ hc *http.Client }
+type recordingTransport struct {
+	hc      *http.Client
+	foreign bool // the operator named another login service than Microsoft's
+}
 
 // Do runs one request of azidentity and notes its outcome in the context's
 // tokenExchange.
 func (t recordingTransport) Do(req *http.Request) (*http.Response, error) {
 	rec, _ := req.Context().Value(tokenExchangeKey{}).(*tokenExchange)
 	resp, err := t.hc.Do(req)
+	if err == nil && t.foreign && strings.HasSuffix(req.URL.Path, discoveryPath) {
+		err = completeDiscovery(req, resp)
+	}
 	if rec == nil {
 		return resp, err
 	}
