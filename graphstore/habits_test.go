@@ -230,3 +230,38 @@ func TestByteOrderMark(t *testing.T) {
 		}
 	})
 }
+
+// TestNoSend: where /send is unknown a message is refused for that, and not as one to
+// an unknown recipient; a draft that is gone is told as before.
+func TestNoSend(t *testing.T) {
+	for _, tt := range []struct {
+		status int
+		code   string
+		gone   bool
+		kind   error
+	}{
+		{404, "ResourceNotFound", false, bridge.ErrInvalid}, {501, "NotImplemented", false, bridge.ErrInvalid}, {405, "x", false, bridge.ErrInvalid},
+		{404, "ErrorItemNotFound", true, bridge.ErrNotFound}, {404, "ErrorItemNotFound", false, bridge.ErrNotFound}, {404, "x", true, bridge.ErrNotFound},
+		{403, "ErrorSendAsDenied", false, bridge.ErrSendAs},
+	} {
+		t.Run(fmt.Sprint(tt.status, tt.code, tt.gone), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				st := (&fake{graph: func(w http.ResponseWriter, r *http.Request) {
+					switch {
+					case r.Method == http.MethodPost:
+						fail(w, tt.status, tt.code, "x")
+					case tt.gone:
+						fail(w, 404, "ErrorItemNotFound", "x")
+					default:
+						answer(w, 200, `{"id":"m","isDraft":true,"parentFolderId":"F1"}`)
+					}
+				}}).store(t)
+				_, err := st.SendDraft(t.Context(), "m")
+				var said *bridge.Refusal
+				if unknown := errors.As(err, &said) && strings.Contains(said.Reply, "/send"); !errors.Is(err, tt.kind) || unknown != (tt.kind == bridge.ErrInvalid) || errors.Is(err, bridge.ErrNoMailbox) {
+					t.Errorf("%v (%+v), want %v", err, said, tt.kind)
+				}
+			})
+		})
+	}
+}

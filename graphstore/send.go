@@ -180,6 +180,16 @@ func (s *Store) draftBuilt(ctx context.Context, m bridge.Outgoing) (bridge.Messa
 	return id, nil
 }
 
+// lacksSend reports whether a refusal to send a draft that is there means that the path
+// is unknown, as it is to no Graph: it must not read as an unknown recipient.
+func lacksSend(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || hasCode(err, "ErrorItemNotFound") || hasCode(err, "ErrorInvalidUser") {
+		return false
+	}
+	return e.Status == http.StatusNotFound || e.Status == http.StatusMethodNotAllowed || e.Status == http.StatusNotImplemented
+}
+
 // SendDraft sends a draft (page api/message-send); 202 alone is success. From
 // another address than the mailbox's goes the same way, and Exchange judges.
 func (s *Store) SendDraft(ctx context.Context, id bridge.MessageID) (bridge.Receipt, error) {
@@ -191,6 +201,13 @@ func (s *Store) SendDraft(ctx context.Context, id bridge.MessageID) (bridge.Rece
 	k.wary = true
 	r, err := s.send(ctx, k)
 	if err != nil {
+		if lacksSend(err) {
+			if state, lookErr := s.DraftState(ctx, id); lookErr == nil && state == bridge.DraftWaits {
+				err = &bridge.Refusal{Reply: "the mail service cannot send drafts: it does not know /send",
+					Err: fmt.Errorf("no such path (page api/message-send): %w: %v", bridge.ErrInvalid, err)} // its kind is misleading
+				return bridge.Receipt{}, wrap("send draft", err)
+			}
+		}
 		return bridge.Receipt{}, wrap("send draft", refusal(err))
 	}
 	return bridge.Receipt{RequestID: r.requestID}, nil
