@@ -2,7 +2,6 @@ package graphstore
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,8 +9,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-
-	"golang.org/x/text/transform"
 
 	"mail2graph/bridge"
 )
@@ -101,60 +98,8 @@ func aboutItem(err error) error {
 // gives an error, not io.EOF: net/http checks chunks and Content-Length.
 type mimeStream struct {
 	io.ReadCloser
-	buf  *bufio.Reader
-	text io.Reader // what is read: buf, or buf with CRs added; nil: nothing was read yet
+	buf *bufio.Reader
 }
 
 // Read reads the next octets of the message.
-func (m *mimeStream) Read(p []byte) (int, error) {
-	if m.text == nil {
-		m.lookAtForm()
-	}
-	return m.text.Read(p)
-}
-
-// lookAtForm finds out how lines end. Graph's are CRLF throughout (graph-reference
-// §19), and a bare LF in one is the message's own; what stands in for Graph may keep
-// text with LF alone, or with a byte order mark, and neither is mail (RFC 5322 §2.1).
-func (m *mimeStream) lookAtForm() {
-	m.text = m.buf
-	if head, _ := m.buf.Peek(len(byteOrderMark)); bytes.Equal(head, byteOrderMark) {
-		m.buf.Discard(len(head)) // cannot fail: they are there
-	}
-	var head []byte
-	end := -1
-	for n, more := 1, true; more && end < 0; n = max(len(head)+1, m.buf.Buffered()) { // waits for no more than the first line
-		var err error
-		head, err = m.buf.Peek(min(n, m.buf.Size()))
-		end = bytes.IndexByte(head, '\n')
-		more = err == nil && len(head) < m.buf.Size()
-	}
-	if end == 0 || end > 0 && head[end-1] != '\r' {
-		m.text = transform.NewReader(m.buf, &returns{})
-	}
-}
-
-// returns puts a CR before each LF that has none.
-type returns struct{ cr bool } // the last octet was one
-
-// Reset implements transform.Transformer.
-func (r *returns) Reset() { r.cr = false }
-
-// Transform implements transform.Transformer.
-func (r *returns) Transform(dst, src []byte, atEOF bool) (nDst, nSrc int, err error) {
-	for _, c := range src {
-		add := c == '\n' && !r.cr
-		if nDst+1 > len(dst) || add && nDst+2 > len(dst) {
-			return nDst, nSrc, transform.ErrShortDst
-		}
-		if add {
-			dst[nDst] = '\r'
-			nDst++
-		}
-		dst[nDst] = c
-		nDst++
-		nSrc++
-		r.cr = c == '\r'
-	}
-	return nDst, nSrc, nil
-}
+func (m *mimeStream) Read(p []byte) (int, error) { return m.buf.Read(p) }

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"mail2graph/bridge"
@@ -130,39 +129,5 @@ func TestMIMEHoldsItsSlot(t *testing.T) {
 	}
 	if st.sched.busy != mailboxSlots {
 		t.Errorf("%d slots taken, want %d", st.sched.busy, mailboxSlots)
-	}
-}
-
-// TestMIMEForms: text with LF alone, or behind a byte order mark, becomes mail; a
-// bare LF among lines that end with CRLF is the message's own.
-func TestMIMEForms(t *testing.T) {
-	long := "X: " + strings.Repeat("y", 40<<10)
-	for _, tt := range []struct{ name, sent, want string }{
-		{"crlf", "A: b\r\n\r\nc\nd\r\n", "A: b\r\n\r\nc\nd\r\n"},
-		{"lf", "A: b\n\nc\r\nd\n", "A: b\r\n\r\nc\r\nd\r\n"},
-		{"empty header", "\nc\n", "\r\nc\r\n"},
-		{"no line", "c", "c"},
-		{"mark", "\xef\xbb\xbfA: b\r\n\r\nc", "A: b\r\n\r\nc"},
-		{"mark and lf", "\xef\xbb\xbfA: b\n\nc", "A: b\r\n\r\nc"},
-		{"mark alone", "\xef\xbb\xbf", ""},
-		{"a line longer than the buffer", long + "\n\nc\n", long + "\n\nc\n"},
-		{"many lines", strings.Repeat("a\n", 50<<10), strings.Repeat("a\r\n", 50<<10)},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			s := newStandin(t, func(w http.ResponseWriter, r *http.Request) {
-				io.WriteString(w, tt.sent[:len(tt.sent)/2])
-				w.(http.Flusher).Flush()
-				io.WriteString(w, tt.sent[len(tt.sent)/2:])
-			})
-			r, err := s.store(t).MIME(t.Context(), "id")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			got, err := io.ReadAll(iotest.OneByteReader(r))
-			if err != nil || string(got) != tt.want {
-				t.Errorf("%.80q (%d octets), %v; want %.80q (%d)", got, len(got), err, tt.want, len(tt.want))
-			}
-		})
 	}
 }
