@@ -1,7 +1,10 @@
 package bridge_test
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -59,4 +62,45 @@ func TestAppendOfWhatLosesItsStructure(t *testing.T) {
 			})
 		}
 	}
+}
+
+func TestAppend(t *testing.T) {
+	bubble(t, storetest.Options{}, bridge.MailboxOptions{}, func(r *rig) {
+		date := time.Date(2020, 5, 6, 7, 8, 9, 0, time.FixedZone("", 7200))
+		f, err := r.Folder(r.ctx(), "Archive")
+		if err != nil {
+			t.Fatal(err)
+		}
+		uid, err := f.Append(r.ctx(), bytes.NewReader(mail(1)), int64(len(mail(1))), bridge.AppendOptions{
+			Flags: bridge.FlagSeen | bridge.FlagAnswered, Keywords: []string{"$Forwarded", "todo"}, Date: date,
+		})
+		if err != nil || uid != 1 {
+			t.Fatalf("Append: %d, %v", uid, err)
+		}
+		for range 2 {
+			r.expect(f, "1:SAW{todo}")
+			if row := f.Snapshot().At(0); !row.Received.Equal(date) || row.Size != int64(len(mail(1))) {
+				t.Errorf("received %v, size %d", row.Received, row.Size)
+			}
+			r.sync(f)
+		}
+		c, err := f.Content(r.ctx(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if got, _ := io.ReadAll(io.NewSectionReader(c, 0, c.Size)); !bytes.Equal(got, mail(1)) {
+			t.Errorf("read back %q", got)
+		}
+		if got := r.store.Calls(storetest.MIME); got != 0 {
+			t.Errorf("reading back cost %d requests", got)
+		}
+		if got := r.store.Contents(r.store.Folder(bridge.RoleArchive))[0]; got.Draft {
+			t.Error("the appended message is a draft")
+		}
+		_, err = f.Append(r.ctx(), bytes.NewReader(mail(1)[:20]), 40, bridge.AppendOptions{})
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("a short message: %v", err)
+		}
+	})
 }

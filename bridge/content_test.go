@@ -1,8 +1,11 @@
 package bridge_test
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"mail2graph/bridge"
 	"mail2graph/bridge/mimepart"
@@ -54,6 +57,55 @@ func TestContentAtHand(t *testing.T) {
 		}
 		if n := r.store.AllCalls(); n != 0 {
 			t.Errorf("%d calls of the store, want none", n)
+		}
+	})
+}
+
+func TestContentStaysAndSizeBecomesExact(t *testing.T) {
+	bubble(t, storetest.Options{}, bridge.MailboxOptions{}, func(r *rig) {
+		r.deliver(bridge.RoleInbox, 1, storetest.DeliverOptions{})
+		f := r.folder("INBOX")
+		if row := f.Snapshot().At(0); row.SizeExact || row.Size < int64(len(mail(1))) {
+			t.Errorf("size before reading: %d, exact %v", row.Size, row.SizeExact)
+		}
+		for range 2 {
+			c, err := f.Content(r.ctx(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(io.NewSectionReader(c, 0, c.Size))
+			if err != nil || !bytes.Equal(got, mail(1)) {
+				t.Fatalf("content %q, %v", got, err)
+			}
+			if c.Root.Envelope.Date != "Mon, 02 Mar 2026 10:00:00 +0100" {
+				t.Errorf("raw date %q", c.Root.Envelope.Date)
+			}
+			c.Close()
+		}
+		if got := r.store.Calls(storetest.MIME); got != 1 {
+			t.Errorf("two reads made %d requests", got)
+		}
+		before := f.Snapshot()
+		time.Sleep(5 * time.Second)
+		after := f.Snapshot()
+		if row := after.At(0); !row.SizeExact || row.Size != int64(len(mail(1))) {
+			t.Errorf("size after reading: %d, exact %v", row.Size, row.SizeExact)
+		}
+		if gone, changed, added := before.Diff(after); len(gone)+len(changed)+added != 0 {
+			t.Error("learning a size disturbs sessions")
+		}
+	})
+}
+
+func TestExactSizes(t *testing.T) {
+	bubble(t, storetest.Options{}, bridge.MailboxOptions{ExactSizes: true}, func(r *rig) {
+		r.deliver(bridge.RoleInbox, 1, storetest.DeliverOptions{})
+		f := r.folder("INBOX")
+		if err := f.EnsureSizes(r.ctx(), []uint32{1}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if row := f.Snapshot().At(0); !row.SizeExact || row.Size != int64(len(mail(1))) {
+			t.Errorf("size %d, exact %v; want %d", row.Size, row.SizeExact, len(mail(1)))
 		}
 	})
 }
