@@ -21,11 +21,16 @@ var (
 	ErrInUse = errors.New("outbox is in use")
 	// ErrNoSpace: the disk is full, or will be before long.
 	ErrNoSpace = errors.New("no space for the outbox")
+	// ErrNoInodes is an ErrNoSpace: the disk has room, and can take no further file.
+	ErrNoInodes = fmt.Errorf("%w: the disk has no inodes left", ErrNoSpace)
 	// ErrUnknown: there is no message of that id.
 	ErrUnknown = errors.New("no such message in the outbox")
 	// ErrBusy: the message is being sent at this moment.
 	ErrBusy = errors.New("message is being sent")
 )
+
+// InodesCure is what an operator can do about ErrNoInodes.
+const InodesCure = "remove files from that disk, or give [cache] a smaller max_size, which keeps fewer of them"
 
 // DefaultReserve is the room on the disk that messages must leave.
 const DefaultReserve = 64 << 20

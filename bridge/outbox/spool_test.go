@@ -244,6 +244,27 @@ func TestLock(t *testing.T) {
 	second.Close()
 }
 
+// TestNoInodes: a disk with room but no inodes is told as what it is.
+func TestNoInodes(t *testing.T) {
+	for _, tc := range []struct {
+		inodes, free uint64
+		want         error
+	}{{1000, 64, nil}, {1000, 63, ErrNoInodes}, {0, 0, nil}} { // the last has none at all, as btrfs
+		if _, err := room(tc.inodes, tc.free, 1<<40); !errors.Is(err, tc.want) {
+			t.Errorf("%d of %d inodes free: %v, want %v", tc.free, tc.inodes, err, tc.want)
+		}
+	}
+	s, err := Open(t.TempDir(), Options{FreeSpace: func(string) (int64, error) { return room(1000, 0, 1<<40) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	_, err = s.Put(t.Context(), Record{Mailbox: "u"}, strings.NewReader("x"), 1)
+	if !errors.Is(err, ErrNoSpace) || !strings.Contains(err.Error(), "inodes") {
+		t.Errorf("Put without inodes: %v, want ErrNoSpace that names them", err)
+	}
+}
+
 func TestNoSpace(t *testing.T) {
 	dir := t.TempDir()
 	free := int64(1000)

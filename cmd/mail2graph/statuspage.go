@@ -113,8 +113,8 @@ func (s *service) snapshot() *status.Snapshot {
 		Now: time.Now(), Started: w.started, Version: buildVersion(),
 		IMAP: s.imap.Stats(), SMTP: s.smtp.Stats(), Logins: s.bridge.LoginCounts(), Graph: w.counter.Traffic(),
 	}
-	if free, err := outbox.FreeSpace(cfg.StateDir); err == nil {
-		out.DiskFree = &free
+	if free, err := outbox.FreeSpace(cfg.StateDir); err == nil || errors.Is(err, outbox.ErrNoInodes) {
+		out.DiskFree, out.NoInodes = &free, err != nil
 	}
 	if w.recorder != nil {
 		out.Warnings, out.Errors = w.recorder.Counts()

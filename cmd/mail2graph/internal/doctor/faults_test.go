@@ -152,6 +152,9 @@ var faults = []fault{
 	{"disk full", func(b *bench) {
 		b.tweak = func(d *doctor) { d.disk.space = func(string) (int64, error) { return 10 << 20, nil } }
 	}, Fail, "space", []string{"10 MiB"}, []string{"make room"}},
+	{"no inodes", func(b *bench) {
+		b.tweak = func(d *doctor) { d.disk.space = func(string) (int64, error) { return 0, outbox.ErrNoInodes } }
+	}, Fail, "space", []string{"no inodes"}, []string{"remove files", "df -i"}},
 	{"disk nearly full", func(b *bench) {
 		b.tweak = func(d *doctor) { d.disk.space = func(string) (int64, error) { return 500 << 20, nil } }
 	}, Warn, "space", []string{"500 MiB"}, []string{"max_size"}},

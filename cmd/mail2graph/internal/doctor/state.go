@@ -117,6 +117,11 @@ func (d *doctor) space(dir string) {
 	f := Finding{Check: "space", Status: OK, Tried: "ask for free space at " + dir}
 	defer func() { d.add(f) }()
 	free, err := d.disk.space(dir)
+	if errors.Is(err, outbox.ErrNoInodes) { // SMTP refuses mail
+		f.Status, f.Got = Fail, "no inodes are left there, so no file can be made, however much room there is"
+		f.Cure = outbox.InodesCure + ": df -i " + dir + " counts them"
+		return
+	}
 	if err != nil {
 		f.Status, f.Got = Skip, err.Error()
 		return

@@ -47,11 +47,14 @@ func problems(s *Snapshot, cure func(error, *Mailbox) string) []problem {
 	}
 	if s.DiskFree != nil && *s.DiskFree < outbox.LowSpace {
 		full := *s.DiskFree < outbox.DefaultReserve
-		what := fmt.Sprintf("the disk of state_dir has %s free", octets(*s.DiskFree))
+		what, todo := fmt.Sprintf("the disk of state_dir has %s free", octets(*s.DiskFree)), "make room, or give [cache] a smaller max_size"
+		if s.NoInodes {
+			what, todo = "the disk of state_dir has no inodes left", outbox.InodesCure
+		}
 		if full {
 			what += ", so mail to be sent is refused with 452"
 		}
-		out = append(out, problem{full, what, "", "make room, or give [cache] a smaller max_size"})
+		out = append(out, problem{full, what, "", todo})
 	}
 	for i := range s.Mailboxes {
 		m := &s.Mailboxes[i]

@@ -22,6 +22,7 @@ type Snapshot struct {
 	Logins       bridge.LoginCounts
 	Graph        Traffic
 	DiskFree     *int64 // octets on the disk of state_dir; nil: not known
+	NoInodes     bool   // that disk can take no further file; DiskFree is 0 then
 	Warnings     int64  // lines of the log since the start
 	Errors       int64
 }

@@ -413,3 +413,12 @@ func TestTooManyConnections(t *testing.T) {
 		}
 	}
 }
+
+// TestNoInodes: the page tells a disk that can take no file from one without room.
+func TestNoInodes(t *testing.T) {
+	s := &Snapshot{DiskFree: new(int64), NoInodes: true}
+	found := problems(s, nil)
+	if len(found) != 1 || !found[0].Bad || !strings.Contains(found[0].What, "no inodes left, so mail to be sent is refused") || !strings.Contains(found[0].Cure, "remove files") {
+		t.Errorf("problems: %+v", found)
+	}
+}
