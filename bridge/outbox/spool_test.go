@@ -232,7 +232,7 @@ func flip(t *testing.T, path string, at int) {
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	if _, err := Open(dir, Options{}); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) {
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), fmt.Sprint(os.Getpid())) || !strings.Contains(err.Error(), "state_dir of its own") {
 		t.Errorf("second Open: %v, want ErrInUse that names the process", err)
 	}
 	// An order that is just carried out holds up a start, and no more.
