@@ -78,8 +78,8 @@ func (s *service) open(ctx context.Context, cfg *bridge.Config, roots []byte) er
 	if err := s.listenWeb(ctx, cfg); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(cfg.StateDir, 0o700); err != nil {
-		return fmt.Errorf("state_dir: %w", err)
+	if err := doctor.MakeStateDir(cfg.StateDir); err != nil {
+		return err
 	}
 	var err error
 	s.graph, err = openClients(cfg, s.log, roots, s.watching.counter.Observe)
@@ -92,7 +92,7 @@ func (s *service) open(ctx context.Context, cfg *bridge.Config, roots []byte) er
 		Logger:    s.log,
 	})
 	if err != nil {
-		return err
+		return fmt.Errorf("%w%s", err, doctor.StateCure(err, cfg.StateDir))
 	}
 	return s.serverOf(cfg, certs)
 }
