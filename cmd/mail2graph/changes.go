@@ -57,3 +57,24 @@ func changedNames(field string, x, y reflect.Value) []string {
 	slices.Sort(names)
 	return names
 }
+
+// outdatedSessions names the logins that are gone or changed and have connections, with
+// their number: "anna (2)". A reload ends no session, so somebody who was shut out this
+// way still reads mail.
+func outdatedSessions(old, now map[string]bridge.LoginConfig, connections ...map[string]int) []string {
+	var out []string
+	for name, was := range old {
+		if is, found := now[name]; found && reflect.DeepEqual(was, is) {
+			continue
+		}
+		n := 0
+		for _, by := range connections {
+			n += by[name]
+		}
+		if n > 0 {
+			out = append(out, fmt.Sprintf("%s (%d)", name, n))
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -153,6 +153,9 @@ func (v *steward) renew(ctx context.Context) (restart []string, err error) {
 	v.levels.Set(cfg.Log)
 	v.addMailboxes(ctx, cfg)
 	v.bridge.SetLogins(v.admitted(cfg, func(name string) bool { return v.bridge.Mailbox(name) != nil }))
+	if outdated := outdatedSessions(v.cfg.Logins, cfg.Logins, v.imap.Stats().Sessions, v.smtp.Stats().Sessions); len(outdated) > 0 {
+		v.log.Warn("sessions go on as their logins were when they began", "logins", strings.Join(outdated, ", "), "cure", "restart mail2graph to end them")
+	}
 	for _, w := range cfg.Warnings {
 		v.log.Warn("configuration", "remark", w)
 	}

@@ -128,6 +128,22 @@ func TestFixedChanges(t *testing.T) {
 	}
 }
 
+// TestOutdatedSessions: whoever is shut out by a reload is named while he is still there.
+func TestOutdatedSessions(t *testing.T) {
+	as := func(hash bridge.PasswordHash) bridge.LoginConfig {
+		return bridge.LoginConfig{PasswordHash: hash, Mailbox: "box", Protocols: []bridge.Protocol{bridge.IMAP}}
+	}
+	old := map[string]bridge.LoginConfig{"gone": as("1"), "gone and away": as("1"), "new password": as("1"), "same": as("1")}
+	now := map[string]bridge.LoginConfig{"new password": as("2"), "same": as("1"), "added": as("1")}
+	imap, smtp := map[string]int{"gone": 2, "new password": 1, "same": 3, "added": 1}, map[string]int{"gone": 1}
+	if got := strings.Join(outdatedSessions(old, now, imap, smtp), ", "); got != "gone (3), new password (1)" {
+		t.Errorf("outdated: %q", got)
+	}
+	if got := outdatedSessions(old, old, imap, smtp); len(got) > 0 {
+		t.Errorf("without a change: %q", got)
+	}
+}
+
 func TestAdoptNeedsACertificate(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

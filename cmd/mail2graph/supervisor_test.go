@@ -310,7 +310,8 @@ func (s *supervisor) reloads(h *house, old *session) {
 	if n := s.note("READY=1"); !strings.HasSuffix(n, "a restart is needed for changes of [cache]") {
 		t.Errorf("after the reload: %q", n)
 	}
-	old.ok("NOOP")
+	old.ok("NOOP") // and the log tells that it goes on without its login
+	s.err.awaitText(t, `logins="first (1)"`)
 	s.imapAt("imap").no("AUTHENTICATIONFAILED", "LOGIN first one")
 	added := s.imapAt("imap")
 	added.ok("LOGIN second two")
