@@ -118,6 +118,11 @@ func (l *loader) access(at func(string) toml.Key, m MailboxConfig, app AppConfig
 	if app.ManagedIdentity != "" {
 		l.problemf(at("access"), "found %q with an app that is a managed identity, which cannot act on behalf of users", AccessUser)
 	}
+	if m.ImportMIME {
+		// No mistake: where the service gives the user more than was asked for, it works.
+		l.warnf(at("import_mime"), "found true with access = %q: the sign-in does not ask for the permission it needs (Mail-Advanced.ReadWrite), "+
+			"so messages are probably filed the other way; take it out", AccessUser)
+	}
 	if m.User == "" {
 		m.User = m.Address
 		return m

@@ -245,6 +245,18 @@ func TestConfigWarnings(t *testing.T) {
 	}
 }
 
+// TestImportOnBehalf: a sign-in does not ask for what importMime needs.
+func TestImportOnBehalf(t *testing.T) {
+	text := strings.Replace(smallConfig, "app = \"a\"\n", "app = \"a\"\naccess = \"on-behalf-of-user\"\nimport_mime = true\n", 1)
+	c, err := LoadConfig(write(t, "c.toml", text, "secret", "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0], ".import_mime: found true with access") || !strings.Contains(c.Warnings[0], "Mail-Advanced.ReadWrite)") {
+		t.Errorf("warnings: %q", c.Warnings)
+	}
+}
+
 // TestConfigTLS: with a certificate mail2graph may listen for everybody.
 func TestConfigTLS(t *testing.T) {
 	cert, key := testCertificate(t)

@@ -75,10 +75,6 @@ var faults = []fault{
 	{"no right to send", func(b *bench) { b.app(graphsim.App{Roles: []string{"Mail.ReadWrite"}}) }, Fail, "send", []string{"403"}, []string{"grant Mail.Send"}},
 	{"no right to import", func(b *bench) { b.mailbox = "import_mime = true\n" }, Warn, "import", []string{"403", "filed in the other way"},
 		[]string{"Mail-Advanced.ReadWrite.All", "admin consent", "import_mime"}},
-	{"import on behalf of a user", func(b *bench) {
-		b.delegated(address, "Mail.ReadWrite", "Mail.Send")
-		b.mailbox += "import_mime = true\n"
-	}, Warn, "import", []string{"403"}, []string{"take import_mime out", "application permission"}},
 	{"mailbox out of scope", func(b *bench) {
 		b.app(graphsim.App{Roles: []string{}, ExchangeRoles: []string{"Mail.ReadWrite", "Mail.Send"}, AllowMailboxes: []string{other}})
 	}, Fail, "reach", []string{"ErrorAccessDenied"}, []string{"Application Mail.ReadWrite", address}},
@@ -282,6 +278,24 @@ func page(status int) http.HandlerFunc {
 		w.Header().Set("Content-Type", "text/html")
 		w.WriteHeader(status)
 		io.WriteString(w, "<html><body>Sign in</body></html>")
+	}
+}
+
+// TestImportOnBehalf: the configuration is remarked on, and the attempt tells the
+// permission of a user, not that of an application.
+func TestImportOnBehalf(t *testing.T) {
+	b := newBench(t)
+	b.delegated(address, "Mail.ReadWrite", "Mail.Send")
+	b.mailbox += "import_mime = true\n"
+	var got []string
+	for _, f := range b.run().Findings {
+		if f.Status == Fail || f.Status == Warn {
+			got = append(got, f.Check+": "+f.Got+" "+f.Cure)
+		}
+	}
+	if len(got) != 2 || !strings.HasPrefix(got[0], "config: ") || !strings.HasPrefix(got[1], "import: 403") ||
+		!strings.Contains(got[1], "take import_mime out: it needs the delegated permission Mail-Advanced.ReadWrite,") {
+		t.Errorf("findings: %q", got)
 	}
 }
 

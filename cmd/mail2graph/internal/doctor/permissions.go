@@ -11,9 +11,12 @@ import (
 	"mail2graph/graphstore"
 )
 
-// advanced is the permission of importMime (Graph: mailFolder: importMime, beta). It is
-// one of applications; whether Exchange can grant it too is not documented.
-const advanced = "Mail-Advanced.ReadWrite.All"
+// The permissions of importMime, of an application and of a user (Graph: mailFolder:
+// importMime, beta). Whether Exchange can grant the former too is not documented.
+const (
+	advanced     = "Mail-Advanced.ReadWrite.All"
+	advancedUser = "Mail-Advanced.ReadWrite"
+)
 
 // needs are the permissions that the configuration uses for a mailbox. Those of a user
 // for a shared mailbox have other names than those for his own.
@@ -27,7 +30,10 @@ func (d *doctor) needs(mailbox string) []string {
 	if d.sends(mailbox) {
 		list = append(list, "Mail.Send"+shared)
 	}
-	if m.ImportMIME {
+	switch {
+	case bool(m.ImportMIME) && m.Access == bridge.AccessUser:
+		list = append(list, advancedUser+shared)
+	case bool(m.ImportMIME):
 		list = append(list, advanced)
 	}
 	return list
@@ -92,7 +98,7 @@ func (p patient) importing(ctx context.Context, store *graphstore.Store) {
 		case !errors.Is(err, bridge.ErrDenied) && !errors.Is(err, bridge.ErrCredentials):
 			f.Cure = p.cure("import", err)
 		case p.rights.user != "":
-			f.Cure = fmt.Sprintf("take import_mime out: it needs the application permission %s, which a user's sign-in does not have", advanced)
+			f.Cure = fmt.Sprintf("take import_mime out: it needs the delegated permission %s, for which mail2graph login does not ask", advancedUser)
 		default:
 			f.Cure = fmt.Sprintf("grant the application permission %s in Entra, with admin consent, or take import_mime out", advanced)
 		}
