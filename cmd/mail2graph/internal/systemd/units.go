@@ -47,6 +47,13 @@ var (
 // hidden are the directories that ProtectHome= and PrivateTmp= take away.
 var hidden = []string{"/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/"}
 
+// elsewhere says what to do about a path below one of them.
+var elsewhere = map[string]string{
+	"binary":          "copy it to /usr/local/bin and name that one with --binary",
+	"config":          "move it to /etc/mail2graph and name it with --config",
+	"state directory": "move it to /var/lib/mail2graph, the default, or another place below /var/lib",
+}
+
 func (u Unit) check() error {
 	var errs []error
 	path := func(what, s string) {
@@ -59,7 +66,8 @@ func (u Unit) check() error {
 	for what, s := range map[string]string{"binary": u.Binary, "config": u.Config, "state directory": u.StateDir} {
 		for _, dir := range hidden {
 			if strings.HasPrefix(filepath.Clean(s)+"/", dir) {
-				errs = append(errs, fmt.Errorf("%s: found %q, which the unit cannot see: it has no access to %s", what, s, strings.TrimSuffix(dir, "/")))
+				errs = append(errs, fmt.Errorf("%s: found %q, which the unit cannot see: it has no access to %s; %s",
+					what, s, strings.TrimSuffix(dir, "/"), elsewhere[what]))
 			}
 		}
 	}
