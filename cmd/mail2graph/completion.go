@@ -39,7 +39,7 @@ func completion(_ context.Context, flags *flag.FlagSet, args []string, std strea
 		return usageError{err.Error()}
 	}
 	if flags.NArg() != 1 || !slices.Contains(shells, flags.Arg(0)) {
-		return usageError{"which shell? Allowed are " + strings.Join(shells, ", ")}
+		return usageError{"which shell? Allowed are " + strings.Join(shells, ", ") + "; mail2graph help completion says where its text goes"}
 	}
 	switch flags.Arg(0) {
 	case "bash":

@@ -118,8 +118,14 @@ func completionShell(t *testing.T, name string) (shell, script string) {
 
 // TestCompletion lets the shells complete as a user would.
 func TestCompletion(t *testing.T) {
-	if code, _, errText := runWith(strings.NewReader(""), "completion", "cmd"); code != 2 || !strings.Contains(errText, "bash, zsh, fish") {
+	if code, _, errText := runWith(strings.NewReader(""), "completion", "cmd"); code != 2 || !strings.Contains(errText, "bash, zsh, fish") || !strings.Contains(errText, "mail2graph help completion") {
 		t.Errorf("another shell: status %d, %s", code, errText)
+	}
+	_, text, _ := runWith(strings.NewReader(""), "help", "completion")
+	for _, s := range shells {
+		if !strings.Contains(text, "mail2graph completion "+s) {
+			t.Errorf("the topic completion does not say how %s is taught", s)
+		}
 	}
 	all := map[string]string{
 		"mail2graph do":              "doctor",
