@@ -22,7 +22,7 @@ func serve(ctx context.Context, flags *flag.FlagSet, args []string, std streams)
 		return err
 	}
 	recorder := &status.Recorder{}
-	log := slog.New(logging.Addresses(recorder.Handler(calm{handler}), cfg.Log.Addresses))
+	log := slog.New(cures{Handler: logging.Addresses(recorder.Handler(calm{handler}), cfg.Log.Addresses), boxes: cfg.Mailboxes})
 	for _, w := range cfg.Warnings {
 		log.Warn("configuration", "remark", w)
 	}
