@@ -192,4 +192,8 @@ func TestServiceUnits(t *testing.T) {
 	if after, err := os.ReadFile(filepath.Join(dir, "mail2graph.service")); err != nil || !strings.Contains(string(after), "\nUser=mail\n") {
 		t.Errorf("with --force: %v\n%s", err, after)
 	}
+	dir = filepath.Join(dir, "missing")
+	if code, _, errText := install(); code != 1 || !strings.Contains(errText, "run it as root, or give --dir") {
+		t.Errorf("where nothing can be written: status %d: %s", code, errText)
+	}
 }

@@ -94,7 +94,7 @@ func installUnits(files []systemd.File, dir string, force bool, std streams) err
 	for _, f := range files {
 		path := filepath.Join(dir, f.Name)
 		if err := os.WriteFile(path, f.Text, 0o644); err != nil {
-			return err
+			return fmt.Errorf("%w; run it as root, or give --dir a directory that is there and may be written to", err)
 		}
 		fmt.Fprintln(std.out, "wrote", path)
 		if strings.HasSuffix(f.Name, ".socket") {
