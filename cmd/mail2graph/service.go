@@ -78,10 +78,13 @@ func (s *service) open(ctx context.Context, cfg *bridge.Config, roots []byte) er
 	if err := s.listenWeb(ctx, cfg); err != nil {
 		return err
 	}
-	if err := doctor.MakeStateDir(cfg.StateDir); err != nil {
+	remark, err := doctor.MakeStateDir(cfg.StateDir)
+	if err != nil {
 		return err
 	}
-	var err error
+	if remark != "" {
+		s.log.Warn("configuration", "remark", remark)
+	}
 	s.graph, err = openClients(cfg, s.log, roots, s.watching.counter.Observe)
 	if err != nil {
 		return err

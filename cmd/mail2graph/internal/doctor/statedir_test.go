@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// TestMakeStateDir: a start that could not be repeated by the service is refused.
+// TestMakeStateDir: root is told of a start that could not be repeated by the service.
 func TestMakeStateDir(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "state")
 	for _, tc := range []struct {
 		name        string
 		owner, euid int
-		want        string // "": no error
+		want        string // "": no remark
 	}{
 		{"root's", 0, 0, ""},
 		{"its own", 990, 990, ""},
@@ -24,12 +24,12 @@ func TestMakeStateDir(t *testing.T) {
 		{"the service's, as root", 990, 0, "belongs to user 990 and this is root"},
 	} {
 		k := disk{owner: func(fs.FileInfo) (int, bool) { return tc.owner, true }, euid: func() int { return tc.euid }}
-		err := k.makeStateDir(dir)
-		if (err == nil) != (tc.want == "") || err != nil && !strings.Contains(err.Error(), tc.want) {
-			t.Errorf("%s: %v, want %q", tc.name, err, tc.want)
+		remark, err := k.makeStateDir(dir)
+		if err != nil || (remark == "") != (tc.want == "") || !strings.Contains(remark, tc.want) {
+			t.Errorf("%s: %q, %v, want %q", tc.name, remark, err, tc.want)
 		}
-		if err != nil && !(strings.Contains(err.Error(), "sudo -u '#990' mail2graph serve") && strings.Contains(err.Error(), "chown -R root "+dir)) {
-			t.Errorf("%s: no cure in %v", tc.name, err)
+		if remark != "" && !(strings.Contains(remark, "sudo -u '#990' mail2graph serve") && strings.Contains(remark, "chown -R root "+dir)) {
+			t.Errorf("%s: no cure in %q", tc.name, remark)
 		}
 	}
 	if info, err := os.Stat(dir); err != nil || info.Mode().Perm() != 0o700 {
@@ -41,7 +41,7 @@ func TestMakeStateDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{file, filepath.Join(file, "state")} {
-		if err := MakeStateDir(path); err == nil || !strings.Contains(err.Error(), "state_dir: ") || !strings.Contains(err.Error(), "name another state_dir") {
+		if _, err := MakeStateDir(path); err == nil || !strings.Contains(err.Error(), "state_dir: ") || !strings.Contains(err.Error(), "name another state_dir") {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
