@@ -29,6 +29,7 @@ type steward struct {
 	notifier systemd.Notifier
 	watchdog time.Duration  // 0: nobody asks
 	beside   sync.WaitGroup // what runs besides the service
+	hangup   chan os.Signal
 }
 
 // newSteward opens the service of a configuration, with what the service manager
@@ -37,7 +38,9 @@ func newSteward(ctx context.Context, cfg *bridge.Config, path string, levels *lo
 	v := &steward{
 		service: &service{log: log, watching: watching{recorder: recorder}}, path: path, cfg: cfg, levels: levels,
 		notifier: systemd.NewNotifier(os.Getenv), watchdog: systemd.WatchdogInterval(os.Getenv),
+		hangup: make(chan os.Signal, 1),
 	}
+	signal.Notify(v.hangup, syscall.SIGHUP) // one that comes before everything runs is obeyed then
 	var err error
 	if v.sockets, err = systemd.Sockets(os.Getenv); err != nil {
 		return nil, err
@@ -77,9 +80,7 @@ func (v *steward) tell(states ...string) {
 func (v *steward) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	hangup := make(chan os.Signal, 1)
-	signal.Notify(hangup, syscall.SIGHUP)
-	defer signal.Stop(hangup)
+	defer signal.Stop(v.hangup)
 
 	running := make(chan struct{})
 	v.started = func() {
@@ -95,7 +96,7 @@ func (v *steward) run(ctx context.Context) error {
 		if v.watchdog > 0 {
 			v.beside.Go(func() { watch(ctx, v.watchdog, v.selfCheck, func() { v.tell(systemd.Alive) }, v.log) })
 		}
-		v.obey(ctx, hangup)
+		v.obey(ctx)
 	})
 	err := v.service.run(ctx)
 	cancel()
@@ -104,10 +105,10 @@ func (v *steward) run(ctx context.Context) error {
 }
 
 // obey reloads with each signal until ctx ends.
-func (v *steward) obey(ctx context.Context, hangup <-chan os.Signal) {
+func (v *steward) obey(ctx context.Context) {
 	for {
 		select {
-		case <-hangup:
+		case <-v.hangup:
 			v.reload(ctx)
 		case <-ctx.Done():
 			v.tell(systemd.Stopping, systemd.Status("stopping"))

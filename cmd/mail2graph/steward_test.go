@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"mail2graph/bridge"
+	"mail2graph/cmd/mail2graph/internal/logging"
 	"mail2graph/cmd/mail2graph/internal/systemd"
 )
 
@@ -87,6 +89,40 @@ func TestSelfCheck(t *testing.T) {
 	}
 	if err := s.selfCheck(t.Context()); err == nil {
 		t.Error("the self-check finds a closed service well")
+	}
+}
+
+// TestEarlyReload: a signal that comes while the service starts neither ends it nor is lost.
+func TestEarlyReload(t *testing.T) {
+	h := newHouse(t)
+	h.write()
+	cfg, err := bridge.LoadConfig(h.path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := newScreen()
+	handler, levels, err := logging.New(cfg.Log, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := newSteward(t.Context(), cfg, h.path(), levels, nil, slog.New(handler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Signal(syscall.SIGHUP)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- v.run(ctx) }()
+	log.await(t, "a reload", func(text string) bool { return strings.Contains(text, "configuration reloaded") })
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
